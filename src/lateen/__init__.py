@@ -1,0 +1,3 @@
+"""Lateen: the Istio service mesh in Python."""
+
+__version__ = "0.1.0"
