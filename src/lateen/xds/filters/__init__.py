@@ -1,0 +1,1 @@
+"""HTTP and network filters, one file each; `order.py` alone knows their sequence."""

@@ -1,0 +1,21 @@
+"""Cross-origin requests of browsers, as VirtualServices allow them.
+
+In: any connection manager. Out: the filter without settings. Rule: always there, because a route can set up only a
+filter that exists.
+"""
+
+from typing import Final
+
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+
+from lateen.engine import Database
+from lateen.xds.any import pack
+from lateen.xds.hcm_options import HcmOptions
+
+NAME: Final = "envoy.filters.http.cors"
+
+
+def http_filters(_db: Database, _options: HcmOptions) -> list[HttpFilter]:
+    """The filter; each route brings its own settings under `NAME`."""
+    return [HttpFilter(name=NAME, typed_config=pack(Cors()))]
