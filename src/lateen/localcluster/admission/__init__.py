@@ -1,0 +1,1 @@
+"""What happens to a write between authorization and storage: defaults that depend on other objects, and webhooks."""

@@ -1,0 +1,1 @@
+"""Who calls the API server, and whether he may: pure functions over subjects, tokens, keys and the time."""
