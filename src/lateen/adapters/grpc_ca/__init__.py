@@ -1,0 +1,1 @@
+"""The server side of Istio's signing interface: `service.py`."""
