@@ -1,0 +1,1 @@
+"""Files of a local mesh: directories, keys and certificates, kubeconfigs, process records."""
