@@ -14,8 +14,10 @@ from pathlib import Path
 
 
 def write_record(path: Path, pid: int) -> None:
-    """Remember a process of ours in `path`."""
-    path.write_text(f"{pid} {start_time(pid)}\n")
+    """Remember a process of ours in `path`, at once or not at all: others read it while it is written anew."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(f"{pid} {start_time(pid)}\n")
+    draft.replace(path)
 
 
 def read_record(path: Path) -> int | None:
